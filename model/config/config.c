@@ -255,18 +255,24 @@ static int usage(struct err *e, const char *what)
 	return err_code(e, EXIT_USAGE, "%s", what);
 }
 
-/* The grid's levels must differ after rounding, and the draw of an interval needs some probability between its ends. */
-static int check_noise(const struct run_config *c, struct err *e)
+/* The grid's levels must differ after rounding. */
+static int check_levels(const struct run_config *c, struct err *e)
 {
 	int points = (c->disc.kind == DISC_CONSTANT ? c->disc.s0 : c->disc.s1) + 1;
-	double between = c->sigma.rho * (1 - pow(c->sigma.min / c->sigma.max, 1 / c->sigma.rho)) / points,
-		   scale = sqrt(2) * c->noise.std;
-	double a = (log(c->sigma.min) - c->noise.mean) / scale, b = (log(c->sigma.max) - c->noise.mean) / scale;
+	double between = c->sigma.rho * (1 - pow(c->sigma.min / c->sigma.max, 1 / c->sigma.rho)) / points;
 	if (between < (c->sigma.grid == GRID_DOUBLE ? 1e-13 : 1e-5))
 		return err_code(
 			e, EXIT_USAGE,
 			"%d levels between sigma.min = %g and sigma.max = %g are too close to be distinguished in %s precision",
 			points, c->sigma.min, c->sigma.max, c->sigma.grid == GRID_DOUBLE ? "double" : "single");
+	return 0;
+}
+
+/* A level is drawn between the ends of the noise, which needs some probability there. */
+static int check_probability(const struct run_config *c, struct err *e)
+{
+	double scale = sqrt(2) * c->noise.std;
+	double a = (log(c->sigma.min) - c->noise.mean) / scale, b = (log(c->sigma.max) - c->noise.mean) / scale;
 	if (c->noise.dist == NOISE_LOGNORMAL && !(a > 0 ? erfc(a) > erfc(b) : erf(b) > erf(a)))
 		return err_code(e, EXIT_USAGE,
 		                "noise.mean = %g with noise.std = %g leaves no probability between sigma.min and sigma.max",
@@ -274,35 +280,60 @@ static int check_noise(const struct run_config *c, struct err *e)
 	return 0;
 }
 
-/* What a method whose target is the change of its own answer cannot be combined with. */
+/* What each method whose target is the change of its own answer cannot be combined with, or NULL. */
+static const char *not_meanflow(const struct run_config *c)
+{
+	if (c->precond.kind != PRECOND_FLOW)
+		return "learns velocities on the straight line to noise: set precond.kind = \"flow\"";
+	if (c->noise.dist != NOISE_LOGNORMAL)
+		return "draws its noise levels: set noise.dist = \"lognormal\"";
+	if (c->loss.kind != LOSS_L2)
+		return "compares velocities: set loss.kind = \"l2\"";
+	if (c->weight.kind != WEIGHT_ADAPTIVE && c->weight.kind != WEIGHT_UNIFORM)
+		return "weights no noise levels by weight.kind: \"adaptive\" or \"uniform\"";
+	if (c->sigma.max > 1e30)
+		return "begins samples at sigma.max in single precision: give at most 1e30 (from 1e8 on it is the time 1)";
+	return NULL;
+}
+
+static const char *not_sct(const struct run_config *c)
+{
+	if (c->precond.kind != PRECOND_TRIGFLOW)
+		return "has the noise levels of TrigFlow: set precond.kind = \"trigflow\"";
+	if (c->noise.dist != NOISE_LOGNORMAL)
+		return "draws its noise level: set noise.dist = \"lognormal\"";
+	if (c->loss.kind != LOSS_L2)
+		return "compares the network's answer with a direction: set loss.kind = \"l2\"";
+	if (c->weight.kind != WEIGHT_LEARNED && c->weight.kind != WEIGHT_ADAPTIVE && c->weight.kind != WEIGHT_UNIFORM)
+		return "has no second noise level for weight.kind: \"adaptive\", \"learned\" or \"uniform\"";
+	return NULL;
+}
+
+static const char *not_ct_continuous(const struct run_config *c)
+{
+	if (c->precond.kind == PRECOND_TRIGFLOW || c->precond.kind == PRECOND_FLOW)
+		return "is CT on a grid without end: set precond.kind = \"cm\", or \"edm\"";
+	if (!(c->sigma.min > 0))
+		return "has levels down to sigma.min: give a number above 0";
+	if (c->loss.kind != LOSS_L2 && c->loss.kind != LOSS_PSEUDO_HUBER)
+		return "needs a metric that is a square where answers agree: set loss.kind = \"l2\" or \"pseudo-huber\"";
+	if (c->loss.kind == LOSS_PSEUDO_HUBER && !(c->loss.c.value > 0))
+		return "divides by loss.c: give a number above 0";
+	return NULL;
+}
+
 static int check_continuous(const struct run_config *c, struct err *e)
 {
-	bool flow = c->method.kind == METHOD_MEANFLOW;
-	SCOPED(free) char *name = config_method_name(c->method.kind);
-	const char *why = NULL;
-	if (flow && c->precond.kind != PRECOND_FLOW)
-		why = "learns velocities on the straight line to noise: set precond.kind = \"flow\"";
-	else if (!flow && c->precond.kind != PRECOND_TRIGFLOW)
-		why = "has the noise levels of TrigFlow: set precond.kind = \"trigflow\"";
-	else if (c->noise.dist != NOISE_LOGNORMAL)
-		why = flow ? "draws its noise levels: set noise.dist = \"lognormal\""
-		           : "draws its noise level: set noise.dist = \"lognormal\"";
-	else if (c->loss.kind != LOSS_L2)
-		why = flow ? "compares velocities: set loss.kind = \"l2\""
-		           : "compares the network's answer with a direction: set loss.kind = \"l2\"";
-	else if (c->teacher.ema.named || c->teacher.ema.value > 0)
+	const char *why = c->method.kind == METHOD_MEANFLOW ? not_meanflow(c)
+	                  : c->method.kind == METHOD_SCT    ? not_sct(c)
+	                                                    : not_ct_continuous(c);
+	if (!why && (c->teacher.ema.named || c->teacher.ema.value > 0))
 		why = "has no teacher beside the student: leave teacher.ema at 0";
-	else if (flow && c->weight.kind != WEIGHT_ADAPTIVE && c->weight.kind != WEIGHT_UNIFORM)
-		why = "weights no noise levels by weight.kind: \"adaptive\" or \"uniform\"";
-	else if (!flow && c->weight.kind != WEIGHT_LEARNED && c->weight.kind != WEIGHT_ADAPTIVE &&
-	         c->weight.kind != WEIGHT_UNIFORM)
-		why = "has no second noise level for weight.kind: \"adaptive\", \"learned\" or \"uniform\"";
-	else if (flow && c->sigma.max > 1e30)
-		why = "begins samples at sigma.max in single precision: give at most 1e30 (from 1e8 on it is the time 1)";
-	else if (c->multistep.segments > 1)
+	if (!why && c->multistep.segments > 1)
 		why = "has one segment: leave multistep.segments at 1";
-	else if (c->train.dtype == DTYPE_BF16)
+	if (!why && c->train.dtype == DTYPE_BF16)
 		why = "trains in fp32 or tf32: in bf16 the change of an answer is mostly rounding";
+	SCOPED(free) char *name = config_method_name(c->method.kind);
 	return why ? err_code(e, EXIT_USAGE, "method.kind = \"%s\" %s", name, why) : 0;
 }
 
@@ -438,12 +469,13 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return usage(e, "disc.kind = \"sqrt-short\" begins with disc.s0 points: give at least 2");
 	if (c->sigma.min >= c->sigma.max)
 		return usage(e, "sigma.min is not below sigma.max");
-	bool continuous = c->method.kind == METHOD_SCT || c->method.kind == METHOD_MEANFLOW;
-	if (continuous && check_continuous(c, e))
+	if (config_is_continuous(c) && check_continuous(c, e))
 		return -1;
 	if (c->method.kind == METHOD_TCM && check_truncated(c, e))
 		return -1;
-	if (config_has_grid(c) && check_noise(c, e))
+	if (config_has_grid(c) && check_levels(c, e))
+		return -1;
+	if ((config_has_grid(c) || c->method.kind == METHOD_CT_CONTINUOUS) && check_probability(c, e))
 		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
@@ -457,6 +489,11 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 bool config_has_grid(const struct run_config *c)
 {
 	return c->method.kind == METHOD_CT || c->method.kind == METHOD_CD;
+}
+
+bool config_is_continuous(const struct run_config *c)
+{
+	return c->method.kind == METHOD_SCT || c->method.kind == METHOD_MEANFLOW || c->method.kind == METHOD_CT_CONTINUOUS;
 }
 
 /* Does the method take x and x + r z for its pair, or what the knobs make of them? */

@@ -26,7 +26,7 @@
 #define KNOB_TEXT_MAX 256
 #define KNOB_LIST_MAX 8
 
-enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD, METHOD_SCT, METHOD_TCM, METHOD_MEANFLOW };
+enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD, METHOD_SCT, METHOD_TCM, METHOD_MEANFLOW, METHOD_CT_CONTINUOUS };
 enum loss_kind {
 	LOSS_PSEUDO_HUBER,
 	LOSS_LPIPS,
@@ -248,6 +248,8 @@ MUST_CHECK int config_finish_with(struct run_config *c, struct config_memo *memo
 char *config_json_with(const struct run_config *c, struct config_memo *memo);
 /* Are its noise levels neighbours in a grid of N(k) points (disc.*), rather than drawn each by itself? */
 bool config_has_grid(const struct run_config *c);
+/* Is its target made of the change of the network's own answer, at one noise level (consistency/continuous.h)? */
+bool config_is_continuous(const struct run_config *c);
 /* coupling.generator_share and target.references, or 0 where the method has no such knob. */
 double config_generator_share(const struct run_config *c);
 int config_references(const struct run_config *c);

@@ -163,7 +163,7 @@ static const struct knob knobs[] = {
 	{ .key = "loss.c",
 	  .type = KNOB_EXPR,
 	  .offset = AT(loss.c),
-	  .methods = "ct|ect|cd|tcm",
+	  .methods = "ct|ect|cd|tcm|ct-continuous",
 	  .min = 0,
 	  .max = 1e6,
 	  .def = "0.00054*sqrt(d)",
@@ -215,15 +215,16 @@ static const struct knob knobs[] = {
 	{ .key = "method.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(method.kind),
-	  .choices = "ct|ect|cd|sct|tcm|meanflow",
+	  .choices = "ct|ect|cd|sct|tcm|meanflow|ct-continuous",
 	  .def = "ct",
 	  .text =
 	      "consistency training, easy consistency tuning, consistency distillation, truncated consistency training "
 	      "(tcm: ECT, then high noise levels alone with ECT's answers below them), or, with the first-order change "
 	      "of the answer in the target, continuous-time consistency training with TrigFlow (sct) and MeanFlow "
-	      "(meanflow), whose network learns mean velocities between two times and is sampled in equal steps of time",
+	      "(meanflow), whose network learns mean velocities between two times and is sampled in equal steps of time, "
+	      "or ct on a grid of infinitely many levels (ct-continuous)",
 	  .source = "Song 2023; ECT; TCM (arXiv:2410.14895); sCT (arXiv:2410.11081), algorithm 1; MeanFlow "
-	            "(arXiv:2505.13447), mf meanflow.py:36" },
+	            "(arXiv:2505.13447), mf meanflow.py:36; Song 2023, appendix B (ct-continuous)" },
 	{ .key = "multistep.segments",
 	  .type = KNOB_INT,
 	  .offset = AT(multistep.segments),

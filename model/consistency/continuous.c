@@ -6,11 +6,6 @@
 
 #include <math.h>
 
-bool method_is_continuous(const struct run_config *c)
-{
-	return c->method.kind == METHOD_SCT || c->method.kind == METHOD_MEANFLOW;
-}
-
 static struct tensor *number(struct graph *g, const char *name, int64_t n)
 {
 	return graph_input(g, name, n, 1, 1, 1);
@@ -43,12 +38,41 @@ struct continuous continuous_build(struct graph *g, const struct run_config *c, 
 	k.change = k.f->tangent;
 	k.direction = graph_detached(g, graph_lincomb(g, k.to_f, k.f, k.to_j, k.change),
 	                             graph_lincomb(g, k.to_x, x, k.to_z, z), 1);
-	k.target = c->method.kind == METHOD_MEANFLOW ? k.direction
-	                                             : graph_detached(g, k.f, graph_unit(g, k.direction, c->tangent.c), 1);
+	k.student = k.f;
+	switch ((enum method_kind)c->method.kind) {
+	case METHOD_SCT: k.target = graph_detached(g, k.f, graph_unit(g, k.direction, c->tangent.c), 1); return k;
+	case METHOD_MEANFLOW: k.target = k.direction; return k;
+	default: break;
+	}
+	k.out_f = number(g, "out_f", n);
+	k.out_x = number(g, "out_x", n);
+	k.out_z = number(g, "out_z", n);
+	struct tensor *kept = graph_lincomb(g, k.out_x, x, k.out_z, z);
+	k.student = graph_add_scaled(g, graph_lincomb(g, k.out_f, k.f, NULL, NULL), kept, 1);
+	k.target = graph_detached(g, k.student, k.direction, 1);
 	return k;
 }
 
-void continuous_set(struct continuous *k, const struct run_config *c, int i, double sigma, double warm)
+static void set_ct(struct continuous *k, const struct run_config *c, int i, double t)
+{
+	struct precond p = precond_at(c, (enum precond_kind)c->precond.kind, t);
+	struct precond slope = precond_slope_at(c, (enum precond_kind)c->precond.kind, t);
+	k->in_x->host[i] = (float)p.c_in;
+	k->in_z->host[i] = (float)(p.c_in * t);
+	k->d_x->host[i] = (float)(t * slope.c_in);
+	k->d_z->host[i] = (float)(t * (slope.c_in * t + p.c_in));
+	k->c_noise->host[i] = (float)p.c_noise;
+	k->d_noise->host[i] = (float)(t * slope.c_noise);
+	k->out_f->host[i] = (float)p.c_out;
+	k->out_x->host[i] = (float)p.c_skip;
+	k->out_z->host[i] = (float)(p.c_skip * t);
+	k->to_f->host[i] = (float)-slope.c_out;
+	k->to_j->host[i] = (float)(-p.c_out / t);
+	k->to_x->host[i] = (float)-slope.c_skip;
+	k->to_z->host[i] = (float)(-slope.c_skip * t - p.c_skip);
+}
+
+static void set_sct(struct continuous *k, const struct run_config *c, int i, double sigma, double warm)
 {
 	double sd = c->sigma.data, scale = c->precond.time_scale, t = atan(sigma / sd), cs = cos(t), sn = sin(t);
 	k->in_x->host[i] = (float)(cs / sd);
@@ -61,6 +85,14 @@ void continuous_set(struct continuous *k, const struct run_config *c, int i, dou
 	k->to_j->host[i] = (float)(-warm * sd);
 	k->to_x->host[i] = (float)(-cs * cs * sn * (1 + warm));
 	k->to_z->host[i] = (float)(cs * sd * (cs * cs - warm * sn * sn));
+}
+
+void continuous_set(struct continuous *k, const struct run_config *c, int i, double sigma, double warm)
+{
+	if (c->method.kind == METHOD_SCT)
+		set_sct(k, c, i, sigma, warm);
+	else
+		set_ct(k, c, i, sigma);
 }
 
 void continuous_set_flow(struct continuous *k, const struct run_config *c, int i, double sigma, double lower)

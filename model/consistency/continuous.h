@@ -16,7 +16,17 @@
  * 0 <= q <= s and its velocity v = z - x, of a network of two times that is to answer the mean velocity from s to q:
  *
  *   in = y, the times s and s - q,  along (v, 1, 1), so that J = dF/ds at a fixed q
- *   g  = v - (s - q) J is the target of F, and the distance the sum of squares */
+ *   g  = v - (s - q) J is the target of F, and the distance the sum of squares
+ *
+ * Consistency training on a grid of infinitely many levels (Song et al., arXiv:2303.01469, appendix B.2) compares the
+ * answer f = c_skip x_t + c_out F(c_in x_t, c_noise) at x_t = x + t z with the same a gap dt below, where it is
+ * f - dt df/dt along z. A metric is a square there, h/2 |f - f'|^2 (h = 2 for l2, 2 over the number of values for its
+ * mean, 1/c for pseudo-huber), and the gradient of lambda d is lambda h dt df/dt, which loss_weight_limit divides by
+ * what makes it vanish:
+ *
+ *   in = c_in x_t,  along t ((c_in' x_t + c_in z), c_noise'), so that J = t dF/dt
+ *   g  = -df/dt = -(c_skip' x_t + c_skip z + c_out' F + c_out J / t)
+ *   the target of f is f + g, and the distance h/2 |g|^2 */
 #ifndef ABLATE_CONTINUOUS_H
 #define ABLATE_CONTINUOUS_H
 
@@ -26,16 +36,17 @@
 struct continuous {
 	struct tensor *in_x, *in_z, *d_x, *d_z, *to_f, *to_j, *to_x, *to_z; /* inputs (N): coefficients */
 	struct tensor *c_noise, *d_noise;                                   /* inputs (N) */
-	struct tensor *c_gap, *d_gap;                   /* inputs (N) of a network of two times, or NULL */
-	struct tensor *f, *change, *direction, *target; /* results: F, J, g, and what F is to become */
+	struct tensor *out_f, *out_x, *out_z;  /* inputs (N) where an answer is compared and not F, or NULL */
+	struct tensor *c_gap, *d_gap;          /* inputs (N) of a network of two times, or NULL */
+	struct tensor *f, *change, *direction; /* results: F, J, g */
+	struct tensor *student, *target;       /* F or f, and what it is to become */
 };
 
-/* Has the method a target from the change of its answer? */
-bool method_is_continuous(const struct run_config *c);
 /* x, z (N,H,W,C); `in` gives everything but x and c_noise. */
 struct continuous continuous_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
                                    const struct params *p, struct tensor *x, struct tensor *z, struct net_inputs in);
-/* Sample i at noise sigma; warm: how much of the tangent's second half counts. After graph_plan. */
+/* Sample i at noise sigma; warm: how much of the tangent's second half counts (sCT alone). After graph_plan. Not for
+ * MeanFlow. */
 void continuous_set(struct continuous *k, const struct run_config *c, int i, double sigma, double warm);
 /* The same for MeanFlow: sample i at noise sigma, its mean velocity down to noise `lower`, at most sigma. */
 void continuous_set_flow(struct continuous *k, const struct run_config *c, int i, double sigma, double lower);

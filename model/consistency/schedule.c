@@ -110,6 +110,22 @@ int64_t index_of(const double *cdf, int64_t n, double u)
 	return lo;
 }
 
+double level_of(const struct run_config *c, double u)
+{
+	double lo = c->sigma.min, hi = c->sigma.max, root = 1 / c->sigma.rho;
+	if (c->noise.dist != NOISE_LOGNORMAL)
+		return pow(pow(lo, root) + u * (pow(hi, root) - pow(lo, root)), c->sigma.rho);
+	double all = interval_mass(c, lo, hi), from = log(lo), to = log(hi);
+	for (int i = 0; i < 60; i++) { /* halving: the mass is monotone */
+		double mid = (from + to) / 2;
+		if (interval_mass(c, lo, exp(mid)) < u * all)
+			from = mid;
+		else
+			to = mid;
+	}
+	return exp((from + to) / 2);
+}
+
 double loss_c(const struct run_config *c, int64_t n)
 {
 	double first = c->loss.c.value, m = (double)(n - 1);
@@ -139,6 +155,14 @@ double loss_weight(const struct run_config *c, double t, double r)
 	BUG("weight.kind %d", c->weight.kind);
 }
 
+double loss_weight_limit(const struct run_config *c, double t)
+{
+	double root = 1 / c->sigma.rho, length = pow(c->sigma.max, root) - pow(c->sigma.min, root);
+	if (c->weight.kind == WEIGHT_INVERSE_GAP || c->weight.kind == WEIGHT_LEARNED || c->weight.kind == WEIGHT_ADAPTIVE)
+		return 1;
+	return loss_weight(c, t, t) * c->sigma.rho * pow(t, 1 - root) * length;
+}
+
 double flow_time(double sigma)
 {
 	return 1 / (1 + 1 / sigma); /* 1 where sigma is infinite, too */
@@ -164,6 +188,20 @@ struct precond precond_at(const struct run_config *c, enum precond_kind kind, do
 		                     .c_out = (s - from) * (kind == PRECOND_DIFFUSERS ? 1 : sd) / root,
 		                     .c_in = 1 / (squared ? s * s + sd * sd : root),
 		                     .c_noise = c->precond.time_scale * log(s > 0 ? s : 1e-44) };
+}
+
+struct precond precond_slope_at(const struct run_config *c, enum precond_kind kind, double s)
+{
+	if (kind == PRECOND_TRIGFLOW || kind == PRECOND_FLOW)
+		BUG("precond.kind %d has a time of its own", kind);
+	struct precond p = precond_at(c, kind, s);
+	double sd = c->sigma.data, above = kind == PRECOND_CM || kind == PRECOND_SQUARED_C_IN ? s - c->sigma.min : s;
+	double squares = s * s + sd * sd, factor = kind == PRECOND_DIFFUSERS ? 1 : sd;
+	bool squared = kind == PRECOND_SQUARED_C_IN || kind == PRECOND_DIFFUSERS;
+	return (struct precond){ .c_skip = -2 * above * p.c_skip * p.c_skip / (sd * sd),
+		                     .c_out = (factor - p.c_out * s / sqrt(squares)) / sqrt(squares),
+		                     .c_in = -(squared ? 2 : 1) * s * p.c_in / squares,
+		                     .c_noise = c->precond.time_scale / s };
 }
 
 double tangent_warmth(const struct run_config *c, int64_t k)

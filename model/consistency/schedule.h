@@ -24,17 +24,26 @@ double sigma_at(const struct run_config *c, int64_t n, int64_t i);
  * 3.5). */
 void index_cdf(double *cdf, const struct run_config *c, int64_t n);
 int64_t index_of(const double *cdf, int64_t n, double u); /* u in (0,1) */
+/* What both become as N goes to infinity: the level below which the share u of noise.dist lies, between sigma_min and
+ * sigma_max. */
+double level_of(const struct run_config *c, double u);
 
 /* c of the loss on a grid of n points: the config's, or by config.loss.c_schedule. */
 double loss_c(const struct run_config *c, int64_t n);
 /* lambda for student noise t and teacher noise r. */
 double loss_weight(const struct run_config *c, double t, double r);
+/* As N goes to infinity the loss of a step vanishes like a square of the gap t - r, its gradient like the gap. This is
+ * lambda times what N - 1 gaps at t make, dt/du with u from 0 to 1 along the grid (Song 2023, appendix B.2); of lambda =
+ * 1/(t - r) the gap itself goes, and 1 is left. */
+double loss_weight_limit(const struct run_config *c, double t);
 
 struct precond {
 	double c_skip, c_out, c_in, c_noise;
 };
 /* Preconditioning at noise sigma; kind as config.precond.kind. */
 struct precond precond_at(const struct run_config *c, enum precond_kind kind, double sigma);
+/* Its derivatives with respect to sigma, which is above 0; not of the kinds with a time of their own. */
+struct precond precond_slope_at(const struct run_config *c, enum precond_kind kind, double sigma);
 
 /* On the straight line y = (1 - s) x + s z from pictures to noise (arXiv:2505.13447): the time s of noise sigma, where
  * y is x + sigma z but for a factor; and the noise at step j of n equal ones of s from 0 to that of `max`. */

@@ -20,7 +20,10 @@ static struct tensor *metric(struct graph *g, const struct run_config *c, struct
 	const struct classifier *classifier = o->classifier;
 	bool mean = c->loss.reduce == REDUCE_MEAN;
 	switch ((enum loss_kind)c->loss.kind) {
-	case LOSS_PSEUDO_HUBER: return distance(g, c, x, target, DIST_HUBER, by);
+	case LOSS_PSEUDO_HUBER:
+		if (c->method.kind == METHOD_CT_CONTINUOUS) /* of a gap that vanishes: continuous.h */
+			return graph_scale(g, graph_distance(g, x, target, DIST_L2_SUM, 0), 1 / (2 * c->loss.c.value));
+		return distance(g, c, x, target, DIST_HUBER, by);
 	case LOSS_CAUCHY: return distance(g, c, x, target, mean ? DIST_CAUCHY_MEAN : DIST_CAUCHY_SUM, by);
 	case LOSS_HUBER_PIXEL: return graph_distance(g, x, target, DIST_HUBER_PIXEL, c->loss.c.value);
 	case LOSS_HUBER_ELEMENT: return graph_distance(g, x, target, DIST_HUBER_ELEMENT, c->loss.c.value);
@@ -99,7 +102,7 @@ static struct step build_continuous(struct graph *g, const struct run_config *c,
 		                     .weight = net->weight_head ? &learned : NULL };
 	s.continuous = continuous_build(g, c, net, p, s.x0, s.z, in);
 	graph_keep(s.continuous.change);
-	s.student = s.continuous.f;
+	s.student = s.continuous.student;
 	s.teacher = s.continuous.target;
 	finish(&s, c, learned, o);
 	return s;
@@ -108,7 +111,7 @@ static struct step build_continuous(struct graph *g, const struct run_config *c,
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,
                        const struct step_options *o)
 {
-	if (method_is_continuous(c))
+	if (config_is_continuous(c))
 		return build_continuous(g, c, net, p, o);
 	int64_t n = o->batch;
 	struct step s = begin(g, c, net, n);

@@ -122,7 +122,12 @@ void draw_noise_levels(struct step *s, struct draws *d, const struct split *spli
 			step_set_flow(s, c, i, big, small, 1.0 / split->parts);
 			continue;
 		}
-		if (method_is_continuous(c)) {
+		if (c->method.kind == METHOD_CT_CONTINUOUS) {
+			big = level_of(c, u);
+			step_set_continuous(s, c, i, big, 1, loss_weight_limit(c, big) / split->parts);
+			continue;
+		}
+		if (config_is_continuous(c)) {
 			step_set_continuous(s, c, i, lognormal(c, u), tangent_warmth(c, k), 1.0 / split->parts);
 			continue;
 		}

@@ -143,4 +143,21 @@ test_mean_velocities_train_and_refuse_what_they_do_not_have() {
 	trains other '"weight.kind" = "adaptive"' '"precond.kind" = "flow"'
 }
 
+# CT on a grid without end: the same bits again, the point that a stopped training left, and no settings of a grid.
+test_continuous_time_trains_and_has_no_grid() {
+	grid '"method.kind" = "ct-continuous"'
+	for db in once again; do
+		run ablate run g.toml --db $db.db; exits 0
+		sql $db.db "SELECT value FROM metric WHERE name = 'fid'" >$db.fid
+	done
+	lines_of once.fid 1
+	same once.fid again.fid
+	run ablate verify "$(sql once.db "SELECT id FROM attempt LIMIT 1")" --db once.db; exits 0
+	grid '"method.kind" = "ct-continuous"' '"disc.s1" = 20'
+	run ablate plan g.toml; exits 2; lines_of err 1
+	says err 'g.toml:11:1: disc.s1 is a setting of method.kind = "ct" or "cd"; "ct-continuous" has loss.c'
+	grid '"method.kind" = "ct-continuous"' '"loss.kind" = "lpips-classifier"'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err 'set loss.kind = "l2" or "pseudo-huber"'
+}
+
 run_tests

@@ -75,6 +75,10 @@ static int train(struct train_result *r, struct losses *l, const struct run_conf
 #define SCT \
 	"method.kind", "sct", "precond.kind", "trigflow", "precond.time_scale", "1", "loss.kind", "l2", "loss.reduce", \
 		"mean", "weight.kind", "learned", "tangent.warmup", "4"
+/* At more it diverges within these steps, which sCT (arXiv:2410.11081, section 4) is made to cure. */
+#define CT_CONTINUOUS \
+	"method.kind", "ct-continuous", "loss.kind", "l2", "loss.reduce", "mean", "optim.lr", "1e-4", "net.fourier_scale", \
+		"0.02"
 #define MEANFLOW \
 	"method.kind", "meanflow", "precond.kind", "flow", "precond.time_scale", "1", "loss.kind", "l2", "weight.kind", \
 		"adaptive"
@@ -132,6 +136,7 @@ Test(cuda_train, training_is_the_same_as_on_the_cpu)
 	expect_same_training((const char *[]){ "net.attn", "[4]", "net.kind", "ncsnpp", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ SCT, "net.attn", "[4]", "net.patch", "2", NULL }, FP32_TOL);
+	expect_same_training((const char *[]){ CT_CONTINUOUS, "net.attn", "[4]", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ "coupling.generator_share", "0.5", "coupling.ema", "0.9", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ "target.references", "300", "net.classes", "4", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ MEANFLOW, "net.attn", "[4]", NULL }, FP32_TOL);

@@ -103,6 +103,10 @@ static void expect_same_training(const char *device, int micro, const char *cons
 #define SCT \
 	"method.kind", "sct", "precond.kind", "trigflow", "precond.time_scale", "1", "loss.kind", "l2", "loss.reduce", \
 		"mean", "weight.kind", "learned", "tangent.warmup", "4"
+/* At more it diverges within these steps, which sCT (arXiv:2410.11081, section 4) is made to cure. */
+#define CT_CONTINUOUS \
+	"method.kind", "ct-continuous", "loss.kind", "l2", "loss.reduce", "mean", "optim.lr", "1e-4", "net.fourier_scale", \
+		"0.02"
 #define MEANFLOW \
 	"method.kind", "meanflow", "precond.kind", "flow", "precond.time_scale", "1", "loss.kind", "l2", "weight.kind", \
 		"adaptive"
@@ -120,6 +124,7 @@ Test(microbatch, the_losses_are_those_of_the_whole_batch)
 	expect_same_training("cpu", 2, (const char *[]){ "noise.pairing", "transport", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ SCT, "net.attn", "[4]", NULL });
+	expect_same_training("cpu", 2, (const char *[]){ CT_CONTINUOUS, NULL });
 	expect_same_training("cpu", 2, (const char *[]){ "coupling.generator_share", "0.5", "coupling.ema", "0.5", NULL });
 	expect_same_training("cpu", 2, referring);
 	expect_same_training("cpu", 2, (const char *[]){ MEANFLOW, NULL });
