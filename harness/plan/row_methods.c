@@ -52,20 +52,22 @@ static void add_knobs_of(struct str *out, int method)
 		str_add(out, "none of its own");
 }
 
-/* Would the knob have this value without the setting? */
+/* Is it the value of the preset, or the one that takes back what a preset or a base has? */
 static bool says_nothing(const struct row_method *m)
 {
-	struct run_config without, with;
+	struct run_config none, without, with;
 	struct err ignored = ERR_INIT;
 	const struct knob *k = config_find(m->set.key);
-	config_defaults(&without);
+	config_defaults(&none);
+	without = none;
 	if (*m->preset && config_preset(&without, m->preset, &ignored))
 		return false;
 	with = without;
 	if (config_set(&with, m->set.key, &m->set.value, &ignored))
 		return false;
-	SCOPED(free) char *a = config_value_text(&without, k), *b = config_value_text(&with, k);
-	return !strcmp(a, b);
+	SCOPED(free)
+	char *a = config_value_text(&none, k), *b = config_value_text(&without, k), *c = config_value_text(&with, k);
+	return !strcmp(a, c) || !strcmp(b, c);
 }
 
 int row_methods_check(const struct row_methods *m, struct err *e)

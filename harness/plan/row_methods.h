@@ -1,7 +1,8 @@
 /* row_methods.h - settings of one method beside another (knob.methods): a discretization step in a row that trains in
  * continuous time changes nothing, and who wrote it believes that it does. A setting is refused where no row that it is
  * written for has a method with it; one of [base], or of a step of a chain, may be idle in some rows. So may one that
- * says what is so without it, as `ablate config` prints all settings of an arm. */
+ * says what is so without it, as `ablate config` prints all settings of an arm, and one at its default, which takes
+ * back what the row inherits: a method without a teacher wants teacher.ema = 0. */
 #ifndef ABLATE_ROW_METHODS_H
 #define ABLATE_ROW_METHODS_H
 

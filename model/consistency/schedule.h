@@ -33,8 +33,8 @@ double loss_c(const struct run_config *c, int64_t n);
 /* lambda for student noise t and teacher noise r. */
 double loss_weight(const struct run_config *c, double t, double r);
 /* As N goes to infinity the loss of a step vanishes like a square of the gap t - r, its gradient like the gap. This is
- * lambda times what N - 1 gaps at t make, dt/du with u from 0 to 1 along the grid (Song 2023, appendix B.2); of lambda =
- * 1/(t - r) the gap itself goes, and 1 is left. */
+ * lambda times what N - 1 gaps at t make, dt/du with u from 0 to 1 along the grid (Song 2023, appendix B.2); of
+ * lambda = 1/(t - r) the gap itself goes, and 1 is left. */
 double loss_weight_limit(const struct run_config *c, double t);
 
 struct precond {

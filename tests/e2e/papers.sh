@@ -52,14 +52,14 @@ test_the_other_studies_run() {
 	on_shapes run curves.toml --only 'ema/EMA 0.9' --only 'c/c = 0.1' --only 'n/N = 41'; exits 0
 	on_shapes run discrepancies.toml --only 'of-ict/Huber*' --only 'of-ct/CT, L2 summed' --only 'uint8/*'; exits 0
 	on_shapes run design-choices.toml --only taken-back/full; exits 0
-	on_shapes run embedding.toml --only 'scale/scale 0.2'; exits 0
+	on_shapes run embedding.toml --only 'scale/scale 0.2' --only 'continuous/+ scale 0.02'; exits 0
 	on_shapes run metrics.toml --only 'c = 0.03, N to 151'; exits 0
 	on_shapes run curricula.toml --only shapes/square --only shapes/cosine; exits 0
 	on_shapes run noise.toml --only "squared L2, CT's noise"; exits 0
 	on_shapes run losses.toml --only metrics/L1; exits 0
 	on_shapes run imagenet64.toml --only iCT; exits 0
 	check [ "$(sql ablate.db "SELECT count(*) FROM metric WHERE name IN ('precision', 'recall')")" -eq 4 ]
-	check [ "$(done_cells)" -eq 18 ]
+	check [ "$(done_cells)" -eq 19 ]
 	on_shapes table ect.toml; exits 0; says out "deviates from ect-cifar10"; says out "net.init = \"\""
 	on_shapes table discrepancies.toml; exits 0; says out "Huber per element, summed"
 	says out "u8-round:n64"; says out "u8-trunc"; says out "different protocols on purpose"; says out "deviates from ict-cifar10"

@@ -46,4 +46,7 @@ Test(row_methods, what_some_row_uses_is_left_alone)
 	plan_free(must(GRID STUDY "target.references = 8\n[variants]\ns = { set = { " SCT " } }\n" CHAIN("\"s\"")));
 	plan_free(must(GRID STUDY "ect.k = 8\nmethod.kind = \"ct\"\n"));                 /* its default */
 	plan_free(must(GRID STUDY "disc.s1 = 40\nmethod.kind = \"ect\"\nloss.c = 0\n")); /* the preset's */
+	/* taken back, which the method asks for */
+	plan_free(must(GRID STUDY "teacher.ema = 0.9\n[variants]\ns = { set = { " SCT
+	                          ", \"teacher.ema\" = 0 } }\n" CHAIN("\"s\"")));
 }
