@@ -50,6 +50,12 @@ CELLS = {
         "coupling.generator_share": 0.5, "coupling.ema": 0.7, "optim.kind": "adam", "optim.lr": 0.002, "ema.decay": 0.9, "sigma.min": 0.002,
         "sigma.max": 80, "sample.sigma_mid": 0.821,
     },
+    # CT on a grid of infinitely many levels: a cut law, the grid's weight
+    "ct-continuous": {
+        "method.kind": "ct-continuous", "precond.kind": "cm", "loss.kind": "pseudo-huber", "loss.c": 0.4, "weight.kind": "uniform",
+        "optim.kind": "adam", "optim.lr": 0.0005, "ema.decay": 0.9, "noise.mean": 0.3, "noise.std": 1.2, "sigma.min": 0.05, "sigma.max": 20,
+        "sample.sigma_mid": 0.821,
+    },
 }
 VALUES = SIDE * SIDE * CHANNELS
 
@@ -256,6 +262,12 @@ def levels(c, k, n):
         return 0, np.maximum(a, b), np.where(apart, np.minimum(a, b), np.maximum(a, b)), even
     if c["method.kind"] == "sct":
         return 0, lognormal(c, u), np.zeros(n), even
+    if c["method.kind"] == "ct-continuous":
+        law = statistics.NormalDist(c["noise.mean"], c["noise.std"])
+        low, high = (law.cdf(math.log(c[key])) for key in ("sigma.min", "sigma.max"))
+        t = np.exp([law.inv_cdf(low + v * (high - low)) for v in u])
+        low, high = (c[key] ** (1 / c["sigma.rho"]) for key in ("sigma.min", "sigma.max"))
+        return 0, t, np.zeros(n), c["sigma.rho"] * t ** (1 - 1 / c["sigma.rho"]) * (high - low)  # dt/du of t = (low + u (high - low))^rho
     if c["method.kind"] in ("ect", "tcm"):
         t, weight = lognormal(c, u), even
         if second_stage(c, k):
@@ -360,6 +372,10 @@ class Cell:
             return (far / still((far + c["weight.eps"]) ** c["weight.p"])).mean()
         if c["method.kind"] == "sct":
             return self.continuous(p, g, still).mean()
+        if c["method.kind"] == "ct-continuous":
+            f, change = self.jax.jvp(lambda t: self.along(p, g, t), (g["t"],), (jnp.ones_like(g["t"]),))
+            error = ((f - still(f - change)) ** 2).sum(axis=(1, 2, 3))  # the metric of a gap that vanishes: S / (2 c)
+            return (error / (2 * g["c"]) * g["weight"]).mean()
         student = answer(p, g["x_t"], g["at_t"])
         target = answer(still_all(still, p), g["x_r"], g["at_r"])
         if c["method.kind"] == "tcm":
@@ -370,6 +386,14 @@ class Cell:
         else:
             far = error / (jnp.sqrt(error + g["c"] ** 2) + g["c"])
         return (far * g["weight"]).mean()
+
+    def along(self, p, g, t):
+        """The answer at x + t z, as a function of the level alone (Song et al. 2023, section 3 and appendix C)."""
+        c, jnp, data, low = self.c, self.jnp, self.c["sigma.data"], self.c["sigma.min"]
+        wide = lambda v: v[:, None, None, None]
+        x_t, root = g["x"] + wide(t) * g["z"], jnp.sqrt(t**2 + data**2)
+        f = Net(c, jnp, p)(x_t / wide(root), [c["precond.time_scale"] * jnp.log(t)], g["labels"], g["masks"])
+        return wide(data**2 / ((t - low) ** 2 + data**2)) * x_t + wide(data * (t - low) / root) * f
 
     def continuous(self, p, g, still):
         """sCT (arXiv:2410.11081, algorithm 1) at the angle t, per sample; its learned weight is part of it."""
@@ -400,6 +424,9 @@ class Cell:
         if c["method.kind"] == "sct":
             t, warm = np.arctan(t / c["sigma.data"]), min(1, k / c["tangent.warmup"])
             return count, {**g, "x": self.array(x), "z": self.array(z), "t": self.array(t), "warm": self.array(warm)}
+        if c["method.kind"] == "ct-continuous":
+            more = {"t": self.array(t), "weight": self.array(weight), "c": self.array(c["loss.c"])}
+            return count, {**g, "x": self.array(x), "z": self.array(z), **more}
         if c.get("coupling.generator_share"):
             made = self.ask(self.second, self.array(x + wide(r) * z), *self.numbers(r, c["precond.kind"]), g["labels"])
             mine = uniform_double(SEED, COUPLING, k, 0, n) < c["coupling.generator_share"]

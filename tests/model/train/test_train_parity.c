@@ -410,6 +410,13 @@ Test(train_parity, truncated_consistency_training, .timeout = 600)
 	check_cell("tcm", 0);
 }
 
+/* CT on a grid of infinitely many levels: the change of the whole answer, which JAX has from its own forward mode as a
+ * function of the level alone; a cut law of the noise, the grid's weight, Pseudo-Huber's limit. */
+Test(train_parity, consistency_training_in_continuous_time, .timeout = 600)
+{
+	check_cell("ct-continuous", 0);
+}
+
 /* ECT of ten classes whose targets begin at the mean of reference pictures. */
 Test(train_parity, variance_reduced_targets, .timeout = 600)
 {
